@@ -34,8 +34,10 @@ from app.messaging import send_sweeps
 from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
 from app.platforms import check_sweep
-from app.referrals import code_check, figures, place_rewards, publish, settle, upkeep
 from app.referrals import expire as rewards
+from app.referrals import figures, place_rewards, settle
+from app.referrals.publishing import code_check, upkeep
+from app.referrals.publishing import sweep as publish
 from app.referrals.shop_credit import sweep as shop_credit
 from app.surveys import replied
 from app.surveys import sweep as surveys

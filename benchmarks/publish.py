@@ -43,8 +43,8 @@ from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
 from app.platforms.models import ShopConnection
-from app.referrals.pool import REFILLED_BELOW
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
+from app.referrals.publishing.pool import REFILLED_BELOW
 from app.referrals.rules import PublicationState
 from app.wiring import Parts, open_parts
 

@@ -5,7 +5,7 @@ from app.base.text import one_line
 from app.brands.models import Shop
 from app.platforms.registry import adapter_of
 from app.referrals.leak_rules import LeakReason
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import PublicationState
 
 _PLACES = {

@@ -26,8 +26,8 @@ from app.messaging.schemas import MessageRow
 from app.referrals.leak_models import SuspectedLeak
 from app.referrals.leak_rules import LeakReason
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication, ShopPublishing
-from app.referrals.publishing_shops import find_publishing_shops
+from app.referrals.publishing.models import CodePublication, ShopPublishing
+from app.referrals.publishing.shops import find_publishing_shops
 from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.schemas import CodeRow
 from app.referrals.templates import OFFER

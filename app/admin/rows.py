@@ -29,7 +29,7 @@ from app.orders.schemas import OrderRow
 from app.referrals.code_state import in_home_shop
 from app.referrals.figure_models import ALL_TIME, ReferrerFigure
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow, shown_order

@@ -15,7 +15,7 @@ from app.platforms.connect import remove_webhooks
 from app.platforms.connections import load_connections, remove_connection
 from app.platforms.models import ShopConnection
 from app.platforms.schemas import ConnectionShape
-from app.referrals.code_findings import find_code_problems
+from app.referrals.publishing.findings import find_code_problems
 
 
 async def connection_shapes(

@@ -91,8 +91,8 @@ def check(slug: Slug) -> None:
     from app.brands import find
     from app.messaging.sender_check import check_senders, load_senders
     from app.platforms.check import check_shop
-    from app.referrals.code_check import check_codes_again
-    from app.referrals.code_findings import find_code_problems
+    from app.referrals.publishing.code_check import check_codes_again
+    from app.referrals.publishing.findings import find_code_problems
     from app.referrals.reward_notes import reward_notes
 
     async def work(context: AppContext) -> ConnectionReport:

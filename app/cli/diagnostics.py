@@ -171,7 +171,7 @@ async def _examine_connections(context: AppContext) -> list[str]:
     """What each shop's platform says now; nothing is changed there."""
     from app.ingest.sync_rows import find_sync_problems
     from app.platforms.check import check_all
-    from app.referrals.code_findings import NOT_CONNECTED, find_code_problems, find_unconnected
+    from app.referrals.publishing.findings import NOT_CONNECTED, find_code_problems, find_unconnected
 
     results = await check_all(context)
     problems = [f"Shop {each.target.shop.slug}: {text}" for each in results for text in each.report.problems]

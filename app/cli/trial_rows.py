@@ -16,7 +16,7 @@ from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import PublicationState
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey

@@ -39,7 +39,7 @@ from app.demo.storefronts import PLATFORMS, SETTINGS, for_platform, open_storefr
 from app.demo.story import describe_life
 from app.platforms.shop_settings import new_settings
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import PUBLISHING_SWEEPS
+from app.referrals.publishing.models import PUBLISHING_SWEEPS
 from app.surveys.models import Survey
 from app.surveys.rules import OPEN, SurveyStatus
 from app.wiring import Parts, open_parts

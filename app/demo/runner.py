@@ -22,7 +22,7 @@ from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey

@@ -22,7 +22,7 @@ from app.messaging.schemas import AttemptRow, MessageDetail, ProviderEventRow
 from app.orders.models import Order
 from app.referrals.code_state import in_home_shop
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow, shown_order
 from app.surveys.listed import load_work, select_responses

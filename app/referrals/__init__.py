@@ -4,16 +4,12 @@ A promoter becomes a referrer with a share code; the shop is to know the code; a
 carries it is a redemption; a redemption that counts has a reward, granted after its hold.
 
 - States and tables: `rules` (of codes, publications, redemptions, rewards), `models` (referrers,
-  codes, redemptions), `reward_models`, `publication_models`, `placement_models`, `visit_models`,
+  codes, redemptions), `reward_models`, `placement_models`, `visit_models`,
   `figure_models`, `leak_models`, `withheld_models`.
 - A referrer and their code: `issue` (who gets an offer), `code_drafts` and `new_codes` (draw and
-  write), `new_publication`, `withheld` (who got none, and why), `code_state` (does it work),
+  write), `withheld` (who got none, and why), `code_state` (does it work),
   `disable`, `replace_leaked` and `leaks` with `leak_rules`, `find_referrers`.
-- Codes in connected shops. Where: `publishing_shops`. The sweep `publish`: `publish_claim`,
-  `publish_call`, `publish_record`, `publish_rules`; out again: `revoke`. `pool` has codes ready,
-  `replace` gives one of these for a late code. Each night `code_check` with `compare_codes`, and
-  `code_findings` in words; `upkeep` fills pools, lets codes end and heeds new connections.
-  `shop_terms` names codes that belong together, `publication_locks` the order of locks.
+- Codes in connected shops: `publishing`, a package of its own.
 - A friend's page: `friend_offer`, `friend_codes` (a code for each friend); visits: `visit`,
   `count_visits`, `retain`.
 - A friend's order: `redeem` decides on arrival, `redecide` once more is known, `relink` by a

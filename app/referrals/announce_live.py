@@ -16,7 +16,7 @@ from app.customers.consent import load_contact_options
 from app.referrals.announce import OfferRecipients, announce_codes
 from app.referrals.code_state import in_home_shop
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import CodeKind
 from app.referrals.withheld import record_withheld
 

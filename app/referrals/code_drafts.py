@@ -13,7 +13,7 @@ from app.brands.models import Shop
 from app.brands.programme import CodePer, CodeStyle
 from app.customers.names import shown_name
 from app.referrals.models import Code, Referrer
-from app.referrals.pool import PooledCode
+from app.referrals.publishing.pool import PooledCode
 from app.referrals.rules import CodeKind, first_publication_state
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_
 
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
 from app.referrals.shown import AnyCode
 

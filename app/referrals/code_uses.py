@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids, in_texts
 from app.referrals.candidates import counts_at
 from app.referrals.models import Code, Redemption
-from app.referrals.revoke import revoke_unused
+from app.referrals.publishing.revoke import revoke_unused
 
 _TAKE = text("""
     UPDATE codes SET uses = uses + taken.count, updated_at = clock_timestamp()

@@ -13,9 +13,9 @@ from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.placements import place_again_of
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import CodePublication
-from app.referrals.revoke import revoke_publications
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import CodePublication
+from app.referrals.publishing.revoke import revoke_publications
 from app.referrals.rules import REASON_WORDS, PublicationState
 from app.referrals.shop_credit.holdings import erase_credit
 

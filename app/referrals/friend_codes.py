@@ -16,12 +16,12 @@ from app.referrals.code_state import status_of
 from app.referrals.friend_offer import FriendOffer
 from app.referrals.models import Code
 from app.referrals.new_codes import TRIES
-from app.referrals.new_publication import add_publication
-from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
-from app.referrals.publication_models import CodePublication
-from app.referrals.publishing_shops import find_publishing_shops
+from app.referrals.publishing.models import CodePublication
+from app.referrals.publishing.new_publication import add_publication
+from app.referrals.publishing.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
+from app.referrals.publishing.shop_terms import ShopTerms
+from app.referrals.publishing.shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState
-from app.referrals.shop_terms import ShopTerms
 from app.referrals.shown import ShownCode, columns_of
 from app.referrals.visit import Visitor, record_visit
 from app.referrals.visit_models import Visit

@@ -21,7 +21,7 @@ from app.platforms.registry import adapter_of
 from app.referrals.code_state import has_present_code, in_home_shop, status_of
 from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import OfferTexts, offer_texts, reader_of
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import CodeStatus, PublicationState
 from app.referrals.shown import ShownCode, columns_of
 

@@ -24,11 +24,11 @@ from app.referrals.budget import find_spent_currencies
 from app.referrals.code_drafts import CodeTerms
 from app.referrals.models import Code, Referrer
 from app.referrals.new_codes import TRIES, NewReferrer, keep_codes, make_codes, make_referrers
-from app.referrals.pool import take_pooled
-from app.referrals.publication_models import PUBLISHING_SWEEPS
-from app.referrals.publishing_shops import find_publishing_shops
+from app.referrals.publishing.models import PUBLISHING_SWEEPS
+from app.referrals.publishing.pool import take_pooled
+from app.referrals.publishing.shop_terms import ShopTerms
+from app.referrals.publishing.shops import find_publishing_shops
 from app.referrals.rules import WithheldReason
-from app.referrals.shop_terms import ShopTerms
 from app.referrals.withheld import Withheld, record_withheld
 
 URGENT_AT_MOST = 25

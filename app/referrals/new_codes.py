@@ -19,8 +19,8 @@ from app.base.touched import touch
 from app.referrals.code_drafts import CodeTerms, ShareCode, draft_codes
 from app.referrals.code_state import in_home_shop, is_live, status_of
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication
-from app.referrals.revoke import revoke_publications
+from app.referrals.publishing.models import CodePublication
+from app.referrals.publishing.revoke import revoke_publications
 from app.referrals.rules import CodeKind, CodeStatus
 
 TRIES = 8

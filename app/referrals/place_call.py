@@ -12,7 +12,7 @@ from app.base.log import logger
 from app.platforms.calls import call_side_by_side, open_platform_session
 from app.platforms.registry import adapter_of
 from app.referrals.place_claim import ClaimedReward
-from app.referrals.publish_rules import wait_after, wait_after_failure
+from app.referrals.publishing.rules import wait_after, wait_after_failure
 
 log = logger(__name__)
 

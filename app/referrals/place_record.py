@@ -16,8 +16,8 @@ from app.referrals.models import Code
 from app.referrals.place_call import Placed
 from app.referrals.place_claim import ClaimedReward
 from app.referrals.placement_models import RewardPlacement
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import PublicationState, RewardStatus
 

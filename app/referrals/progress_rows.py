@@ -19,7 +19,7 @@ from app.referrals.credit_lines import CreditRow, select_credit
 from app.referrals.goodwill_shown import GoodwillRow, select_goodwill
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.placement_models import RewardPlacement, working_code
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import EARNED, CodeKind, PublicationState
 from app.referrals.shown import (

@@ -22,12 +22,12 @@ from app.referrals.disable import end_code, lock_code
 from app.referrals.issue import add_code, issue_offers
 from app.referrals.models import Code, Referrer
 from app.referrals.new_codes import TRIES, NewReferrer, keep_codes
-from app.referrals.new_publication import add_publication
-from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
-from app.referrals.publishing_shops import find_publishing_shops
-from app.referrals.replace import new_code_like
+from app.referrals.publishing.new_publication import add_publication
+from app.referrals.publishing.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
+from app.referrals.publishing.replace import new_code_like
+from app.referrals.publishing.shop_terms import ShopTerms
+from app.referrals.publishing.shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, WithheldReason
-from app.referrals.shop_terms import ShopTerms
 
 
 async def replace_code(

@@ -17,7 +17,7 @@ from app.customers.models import Customer
 from app.referrals.code_state import has_present_code, in_home_shop, is_live, status_of
 from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import OfferTexts, Reader, disclosure_text, offer_texts, reader_of
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.qr import link_path
 from app.referrals.rules import CodeStatus, PublicationState
 from app.referrals.shown import AnyCode, AnyReferrer, ShownCode, ShownReferrer, columns_of

@@ -15,7 +15,7 @@ from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals.figures import note_changes, refresh_figures
 from app.referrals.models import Code
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.record import take_uses
 from app.referrals.rules import PublicationState
 from tests.support.apps import api_app

@@ -16,7 +16,7 @@ from app.brands.models import Brand
 from app.brands.rules import ImageKind
 from app.customers.models import Customer
 from app.customers.routes import router as customers_router
-from app.referrals.publish import urgent_sweep
+from app.referrals.publishing.sweep import urgent_sweep
 from app.surveys.routes import router
 from tests.support.browser import (
     SCREENSHOTS,

@@ -19,7 +19,7 @@ from app.platforms.models import ShopConnection
 from app.referrals.leak_models import SuspectedLeak
 from app.referrals.leak_rules import LeakReason
 from app.referrals.models import Redemption
-from app.referrals.publication_models import CodePublication, ShopPublishing
+from app.referrals.publishing.models import CodePublication, ShopPublishing
 from app.referrals.rules import PublicationState, RedemptionStatus
 from app.surveys.models import Survey
 from app.surveys.rules import SkipReason, SurveyStatus

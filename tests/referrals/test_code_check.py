@@ -11,14 +11,14 @@ from app.base.fence import raise_fence
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount
 from app.platforms.discounts import CodePage, FoundCode
 from app.platforms.shopify import code_lookup
-from app.referrals import pool, upkeep
-from app.referrals.code_check import check_codes_again, new_progress, sweep
-from app.referrals.code_findings import find_code_problems
-from app.referrals.compare_codes import KnownPage, record_page
-from app.referrals.publication_models import CodePublication, ShopDiscount
-from app.referrals.publish_claim import claim
+from app.referrals.publishing import pool, upkeep
+from app.referrals.publishing.claim import claim
+from app.referrals.publishing.code_check import check_codes_again, new_progress, sweep
+from app.referrals.publishing.compare_codes import KnownPage, record_page
+from app.referrals.publishing.findings import find_code_problems
+from app.referrals.publishing.models import CodePublication, ShopDiscount
+from app.referrals.publishing.shop_terms import ShopTerms
 from app.referrals.rules import PublicationState
-from app.referrals.shop_terms import ShopTerms
 from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW
 from tests.support.fake_shopify import page

@@ -11,15 +11,15 @@ from app.base.due import sweep_once
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount, FakeShop
 from app.platforms.connections import remove_connection, save_connection
 from app.platforms.shopify import codes as shopify_codes
-from app.referrals import code_check, pool
 from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code
-from app.referrals.publish_call import call_platform
-from app.referrals.publish_claim import claim
-from app.referrals.publish_record import record
+from app.referrals.publishing import code_check, pool
+from app.referrals.publishing.call import call_platform
+from app.referrals.publishing.claim import claim
+from app.referrals.publishing.record import record
+from app.referrals.publishing.upkeep import keep_up
 from app.referrals.rules import PublicationState
-from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW
 from tests.support.factories.programme import set_terms

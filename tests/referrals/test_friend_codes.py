@@ -20,14 +20,15 @@ from app.customers.person import Person
 from app.insight.invariants import check
 from app.messaging.models import Message
 from app.orders.models import Order
-from app.referrals import friend_codes, pool
+from app.referrals import friend_codes
 from app.referrals.decide import undo_redemption
 from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.friend_codes import FriendCode, give_friend_code
 from app.referrals.friend_offer import find_offer
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing import pool
+from app.referrals.publishing.models import CodePublication
 from app.referrals.redecide import redecide_orders
 from app.referrals.routes import router
 from app.referrals.rules import CodeKind, RedemptionStatus, RefusalReason

@@ -23,7 +23,7 @@ from app.referrals.erase import erase_referrals
 from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.models import Code, Referrer
 from app.referrals.new_codes import NewReferrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.share import find_share
 from tests.support.constants import NOW

@@ -21,7 +21,7 @@ from app.brands.models import Brand, Shop
 from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.routes import router
 from app.referrals.rules import PublicationState
 from app.referrals.share import qr_svg

@@ -43,13 +43,13 @@ from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
 from app.referrals.placements import place_again_of
 from app.referrals.progress import find_progress
-from app.referrals.publication_models import CodePublication
-from app.referrals.revoke import revoke_publications
+from app.referrals.publishing.models import CodePublication
+from app.referrals.publishing.revoke import revoke_publications
+from app.referrals.publishing.upkeep import keep_up
 from app.referrals.reward_models import Reward
 from app.referrals.reward_notes import reward_problems
 from app.referrals.rules import PublicationState, RewardStatus
 from app.referrals.templates import REWARD
-from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import connected_shop
 from tests.support.constants import NOW
 from tests.support.factories.orders import change_order, make_order

@@ -15,11 +15,11 @@ from app.platforms.connections import remove_connection
 from app.platforms.shopify import codes
 from app.referrals.issue import issue_offers
 from app.referrals.new_codes import NewReferrer
-from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing
-from app.referrals.publish import publish_batch, sweep
-from app.referrals.publish_call import call_platform
-from app.referrals.publish_claim import LEASE, claim
-from app.referrals.publish_record import record
+from app.referrals.publishing.call import call_platform
+from app.referrals.publishing.claim import LEASE, claim
+from app.referrals.publishing.models import CodePublication, ShopDiscount, ShopPublishing
+from app.referrals.publishing.record import record
+from app.referrals.publishing.sweep import publish_batch, sweep
 from app.referrals.rules import PublicationState
 from app.referrals.share import find_share
 from tests.support.constants import NOW

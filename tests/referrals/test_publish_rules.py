@@ -9,7 +9,7 @@ import pytest
 from app.base.errors import Fault, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.platforms.discounts import Live, NotSent, Pending, PublishResult, Refused, Taken, Unknown
-from app.referrals.publish_rules import (
+from app.referrals.publishing.rules import (
     LONGEST_WAIT,
     REFUSED_WAIT,
     discount_title,

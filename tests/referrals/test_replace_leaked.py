@@ -11,9 +11,9 @@ from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import AppError
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
-from app.referrals import pool
 from app.referrals.leak_rules import CodeUse, LeakReason, leak_reason
 from app.referrals.models import Code
+from app.referrals.publishing import pool
 from app.referrals.replace_leaked import issue_again, replace_code
 from app.referrals.rules import PublicationState
 from app.referrals.templates import OFFER

@@ -36,6 +36,7 @@ from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import Progress, find_progress
+from app.referrals.publishing.upkeep import keep_up
 from app.referrals.reward_models import Reward
 from app.referrals.reward_notes import reward_problems
 from app.referrals.rules import KindReason, RewardStatus
@@ -44,7 +45,6 @@ from app.referrals.shop_credit.models import ShopCredit, ShopCreditMove
 from app.referrals.shop_credit.rules import MoveKind
 from app.referrals.shop_credit.sweep import Attempt, sweep
 from app.referrals.templates import REWARD
-from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import ConnectedShop, connected_shop
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer

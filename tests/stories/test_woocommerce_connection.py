@@ -36,10 +36,10 @@ from app.platforms.connect import connect_shop, try_connection
 from app.platforms.connection_types import ConnectionReport
 from app.platforms.woocommerce.fetch import fetch_resource
 from app.platforms.woocommerce.webhooks import TOPICS
-from app.referrals import pool
 from app.referrals.disable import disable_code
 from app.referrals.models import Redemption
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing import pool
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import PublicationState, RedemptionStatus
 from app.referrals.templates import OFFER
 from app.wiring import Parts

@@ -17,9 +17,10 @@ from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
 from app.messaging.models import Message
 from app.platforms.connections import save_connection
-from app.referrals import publish, upkeep
 from app.referrals.models import Code
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing import sweep as publish
+from app.referrals.publishing import upkeep
+from app.referrals.publishing.models import CodePublication
 from app.referrals.rules import PublicationState
 from app.referrals.templates import OFFER
 from tests.support.constants import NOW

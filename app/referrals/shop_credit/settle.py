@@ -11,7 +11,7 @@ from app.base.errors import Outcome, OutsideError
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
-from app.referrals.publish_rules import wait_after_failure
+from app.referrals.publishing.rules import wait_after_failure
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.shop_credit.claim import LEASE, ClaimedCredit

@@ -22,7 +22,7 @@ from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.templates import OFFER

@@ -14,11 +14,11 @@ from app.base.context import AppContext
 from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
 from app.referrals.models import Code
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
-from app.referrals.publish_call import call_platform
-from app.referrals.publish_claim import claim, is_due
-from app.referrals.publish_record import record
-from app.referrals.replace import is_late, joins_code, replace_late
+from app.referrals.publishing.call import call_platform
+from app.referrals.publishing.claim import claim, is_due
+from app.referrals.publishing.models import PUBLISHING_SWEEPS, CodePublication
+from app.referrals.publishing.record import record
+from app.referrals.publishing.replace import is_late, joins_code, replace_late
 
 URGENT_AT_ONCE = 16
 URGENT_OF_BRAND = 4

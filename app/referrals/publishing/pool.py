@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids, recordset
 from app.base.ids import new_id
 from app.base.tokens import random_code
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import CodePublication
-from app.referrals.revoke import revoke_publications
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import CodePublication
+from app.referrals.publishing.revoke import revoke_publications
+from app.referrals.publishing.shop_terms import ShopTerms
 from app.referrals.rules import PublicationState
-from app.referrals.shop_terms import ShopTerms
 
 POOL_SIZE = 200
 """Codes that wait in each shop under the terms in force."""

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids
 from app.referrals.models import Code
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.rules import PublicationState
 
 IS_IN_SHOP = and_(CodePublication.state == PublicationState.live, CodePublication.attempt > 0)

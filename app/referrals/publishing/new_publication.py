@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.referrals.models import Code
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
+from app.referrals.publishing.models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.rules import first_publication_state
 
 

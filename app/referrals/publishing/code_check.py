@@ -28,11 +28,17 @@ from app.platforms.discounts import Discount
 from app.platforms.protocol import PlatformAdapter
 from app.platforms.registry import adapter_of
 from app.platforms.rules import RETRY, next_check
-from app.referrals.compare_codes import KnownPage, find_known, publish_missing, record_page, sentences_of
-from app.referrals.publication_models import CheckProgress, ShopDiscount
-from app.referrals.publish_call import CALL_SECONDS, CLAIM_SECONDS
-from app.referrals.publish_claim import LEASE, discount_of
-from app.referrals.shop_terms import ShopTerms
+from app.referrals.publishing.call import CALL_SECONDS, CLAIM_SECONDS
+from app.referrals.publishing.claim import LEASE, discount_of
+from app.referrals.publishing.compare_codes import (
+    KnownPage,
+    find_known,
+    publish_missing,
+    record_page,
+    sentences_of,
+)
+from app.referrals.publishing.models import CheckProgress, ShopDiscount
+from app.referrals.publishing.shop_terms import ShopTerms
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from app.platforms.discounts import NotSent
 from app.platforms.models import ShopConnection
 from app.referrals.announce_live import announce_live
 from app.referrals.erase import surrogate_of
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication, ShopDiscount, ShopPublishing
-from app.referrals.publish_call import CallOutcome
-from app.referrals.publish_claim import Claim
-from app.referrals.publish_rules import NextState, next_state, pause_after, wait_after
+from app.referrals.publishing.call import CallOutcome
+from app.referrals.publishing.claim import Claim
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import PUBLISHING_SWEEPS, CodePublication, ShopDiscount, ShopPublishing
+from app.referrals.publishing.rules import NextState, next_state, pause_after, wait_after
 from app.referrals.rules import PublicationState
 
 _MOVED = "The shop was connected to another account meanwhile."

@@ -23,8 +23,8 @@ from app.platforms.discounts import CodeToPublish, Discount, PublishedCode
 from app.platforms.protocol import PlatformAdapter
 from app.platforms.registry import adapter_of
 from app.platforms.rules import next_check
-from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing
-from app.referrals.publish_rules import SOUGHT_TIMES, discount_title
+from app.referrals.publishing.models import CodePublication, ShopDiscount, ShopPublishing
+from app.referrals.publishing.rules import SOUGHT_TIMES, discount_title
 from app.referrals.rules import PublicationState
 
 LEASE = timedelta(minutes=2)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.referrals.publication_models import CodePublication
+from app.referrals.publishing.models import CodePublication
 
 
 async def lock_publications(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[UUID]:

@@ -17,13 +17,13 @@ from app.base.tokens import plain_code, random_code
 from app.brands.find import load_shops
 from app.referrals.announce_live import announce_live
 from app.referrals.models import Code
-from app.referrals.new_publication import publication_of
-from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
-from app.referrals.publish_rules import REPLACED_AFTER
-from app.referrals.revoke import revoke_publications
+from app.referrals.publishing.models import PUBLISHING_SWEEPS, CodePublication
+from app.referrals.publishing.new_publication import publication_of
+from app.referrals.publishing.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
+from app.referrals.publishing.revoke import revoke_publications
+from app.referrals.publishing.rules import REPLACED_AFTER
+from app.referrals.publishing.shop_terms import ShopTerms
 from app.referrals.rules import CodeKind, PublicationState
-from app.referrals.shop_terms import ShopTerms
 
 AT_ONCE = 50
 

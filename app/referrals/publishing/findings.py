@@ -11,7 +11,7 @@ from app.base.text import one_line
 from app.brands.models import Shop
 from app.platforms.models import ShopConnection
 from app.platforms.registry import PLATFORMS
-from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing
+from app.referrals.publishing.models import CodePublication, ShopDiscount, ShopPublishing
 from app.referrals.rules import PublicationState
 
 NOT_CONNECTED = (

@@ -20,18 +20,18 @@ from app.platforms.registry import adapter_of
 from app.referrals.amount_rules import has_amounts
 from app.referrals.models import Code
 from app.referrals.placements import place_existing
-from app.referrals.pool import drain_pools, refill_pool
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import (
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import (
     PUBLISHING_SWEEPS,
     CodePublication,
     ShopDiscount,
     ShopPublishing,
 )
-from app.referrals.revoke import IS_IN_SHOP, revoke_publications
+from app.referrals.publishing.pool import drain_pools, refill_pool
+from app.referrals.publishing.revoke import IS_IN_SHOP, revoke_publications
+from app.referrals.publishing.shop_terms import ShopTerms
 from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.shop_credit.holdings import hold_existing, leave_account
-from app.referrals.shop_terms import ShopTerms
 
 EVERY = timedelta(seconds=30)
 AT_ONCE = 1_000

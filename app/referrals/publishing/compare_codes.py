@@ -13,14 +13,14 @@ from app.base.batch import in_ids, recordset
 from app.base.text import one_line
 from app.platforms.discounts import CodePage, FoundCode, PublishedCode
 from app.referrals.models import Redemption
-from app.referrals.publication_locks import lock_publications
-from app.referrals.publication_models import (
+from app.referrals.publishing.locks import lock_publications
+from app.referrals.publishing.models import (
     PUBLISHING_SWEEPS,
     CheckProgress,
     CodePublication,
 )
+from app.referrals.publishing.shop_terms import ShopTerms
 from app.referrals.rules import PublicationState
-from app.referrals.shop_terms import ShopTerms
 
 SHOWN = 5
 """Codes, or changes, that a finding names."""

@@ -9,8 +9,8 @@ from app.base.errors import Fault, Outcome, OutsideError
 from app.base.log import logger
 from app.platforms.calls import open_platform_session
 from app.platforms.discounts import Live, PublishReport, PublishResult, Refused
-from app.referrals.publish_claim import Claim
-from app.referrals.publish_rules import result_of_failure
+from app.referrals.publishing.claim import Claim
+from app.referrals.publishing.rules import result_of_failure
 
 log = logger(__name__)
 

@@ -221,7 +221,10 @@ def test_where_a_shop_has_kept_the_second_a_credit_that_ends_nearby_is_nobodys_b
     )
     by_hand = credit_entry(2, KEY.replace(second=0), 500)
     assert find_entry(move, [by_hand, kept], {"entry-1"}, exact=True, complete=True, now=NOW) is None
-    assert not keeps_ends([replace(done, kind=MoveKind.debit, expires_at=None)], [rounded])
+    debit = replace(done, kind=MoveKind.debit, expires_at=None, remote_id=None)
+    assert not keeps_ends([debit], [rounded])
+    assert not keeps_ends([replace(done, state=MoveState.open)], [kept])
+    assert not keeps_ends([done], [replace(kept, kind=EntryKind.expiration)])
 
 
 def debit_entry(number: int, amount: int = 400, *, by_hand: bool = True) -> Entry:
@@ -302,6 +305,7 @@ def test_credit_ends_in_the_shop_an_hour_before_the_reward_and_each_at_a_second_
         (600, 1000, 300, 100),
         (100, 1000, 0, 500),
         (600, 1000, 900, 0),
+        (300, 1000, 600, 200),
     ],
 )
 def test_a_debit_takes_others_credit_where_a_payment_has_taken_ours(

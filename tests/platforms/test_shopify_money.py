@@ -173,6 +173,8 @@ def test_such_a_refund_is_converted_by_its_orders_rate_and_never_loses_the_order
         assert isinstance(events[1], OrderRefunded)
         assert events[1].amount == Decimal(amount)
     assert [type(event) for event in parse("orders/updated", order(refunds=[unknown]))] == [OrderPaid]
+    both = unknown | {"transactions": [*unknown["transactions"], *refund("10.00")["transactions"]]}
+    assert [type(event) for event in parse("orders/updated", order(refunds=[both]))] == [OrderPaid]
 
 
 @pytest.mark.parametrize("state", ["refunded", "partially_refunded", "paid"])
@@ -227,6 +229,13 @@ REMOVED = refund(None, refund_line_items=[{"line_item_id": 12, "quantity": 2, "s
         pytest.param(
             {"line_items": [], "total_line_items_price": "100.00", "current_total_price": "300.00"}, 30000, 0, id="more was removed"
         ),
+        *(
+            pytest.param(
+                {"line_items": [{"id": 11, **line}, {"id": 12, "quantity": 2, "price": "100.00"}], "current_total_price": "300.00", "refunds": [REMOVED]},
+                30000, 30000, id=f"a line without {name}",
+            )
+            for name, line in (("a price", {"quantity": 1}), ("a number", {"quantity": "x", "price": "300.00"}))
+        ),
         pytest.param({"total_line_items_price": "480.00"}, 50000, 48000, id="goods are what the order says"),
         pytest.param({"total_line_items_price": None, "subtotal_price": "450.00"}, 50000, 45000, id="else its subtotal"),
     ],
@@ -252,6 +261,8 @@ def test_removed_lines_are_no_items_of_the_order_and_returned_ones_are() -> None
     kept = paid(current_total_price="400.00", refunds=[half]).items
     assert [(item.title, item.quantity) for item in kept] == [("Desk", 1), ("Chair", 1)]
     assert [item.title for item in paid(current_total_price="300.00", refunds=[REMOVED]).items] == ["Desk"]
+    unread = refund(None, refund_line_items=[{"quantity": 2}, {"line_item_id": 12}])
+    assert [item.quantity for item in paid(refunds=[unread]).items] == [1, 2]
     returned = refund("200.00", refund_line_items=REMOVED["refund_line_items"])
     assert len(paid(current_total_price="300.00", refunds=[returned]).items) == 2
 
@@ -261,6 +272,7 @@ def test_removed_lines_are_no_items_of_the_order_and_returned_ones_are() -> None
     [
         ({}, None),
         ({"total_shipping_price_set": money("5.00")}, 500),
+        ({"shipping_lines": [{"price": "5.00"}, {"price": "?"}], "total_shipping_price_set": money("7.00")}, 700),
         ({"shipping_lines": [{"price": "5.00", "discounted_price": "0.00"}]}, 0),
         ({"shipping_lines": [{"price": "5.00"}, {"price": "2.50"}, {"price": "9.00", "is_removed": True}]}, 750),
         ({"shipping_lines": [{"price": "5.00", "tax_lines": [{"price": "0.95"}]}]}, 595),

@@ -21,6 +21,7 @@ from app.demo.fakes.woocommerce.schema import violations
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop
 from app.platforms.discounts import (
+    NOT_THERE_YET,
     CodePage,
     CodeToPublish,
     Discount,
@@ -301,6 +302,15 @@ async def test_revoking_deletes_ours_alone_however_often(http, fake, shop):
         assert await WOO.revoke_codes(http, connection_of(fake, shop), PERCENT, codes) == [None] * 5
         assert list(shop.coupons) == [kept.id]
     assert ben.remote_id not in shop.coupons
+
+
+async def test_a_code_that_may_still_come_or_is_not_found_out_about_is_left(http, fake, shop):
+    missing = PublishedCode("NEVER-22222", None, EXPIRES, may_come=True)
+    codes = [missing, replace(missing, may_come=False)]
+    assert await WOO.revoke_codes(http, connection_of(fake, shop), PERCENT, codes) == [NOT_THERE_YET, None]
+    fake.intercept = failing.error(429, "slow_down")
+    (reason,) = await WOO.revoke_codes(http, connection_of(fake, shop), PERCENT, [codes[1]])
+    assert reason not in {None, NOT_THERE_YET}
 
 
 async def test_what_was_changed_by_hand_is_named_and_repaired(http, fake, shop):

@@ -61,10 +61,13 @@ async def test_a_reward_becomes_a_coupon_for_its_owner_and_follows_what_is_left_
     assert (given["discount_type"], given["individual_use"]) == ("fixed_cart", False)
     assert (given["usage_limit"], given["usage_limit_per_user"]) == (1, 1)
     assert given["email_restrictions"] == ["ana@example.com"]
+    assert given["description"] == f"{REWARD.title} [{REWARD.reward_id.hex}]"
+    theirs = create_coupon(shop, {"code": "summer", "amount": "5"})
     less = replace(REWARD, amount=Decimal(7), email=None)
-    for remote_id in (number, None, "999"):
+    for remote_id in (number, None, "999", str(theirs.id)):
         assert await WOO.put_reward(http, connection_of(fake, shop), less, remote_id) == number
-    assert list(shop.coupons.values()) == [coupon]
+    assert shop.coupons.keys() == {coupon.id, theirs.id}
+    assert (theirs.code, theirs.amount) == ("summer", Decimal(5))
     assert (coupon.amount, given["email_restrictions"]) == (Decimal(7), [])
 
 

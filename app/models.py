@@ -22,11 +22,11 @@ from app.platforms import models as platforms
 from app.referrals import figure_models as figures
 from app.referrals import leak_models as leaks
 from app.referrals import models as referrals
-from app.referrals import placement_models as placements
 from app.referrals import reward_models as rewards
 from app.referrals import templates as referral_templates
 from app.referrals import visit_models as visits
 from app.referrals import withheld_models as withheld
+from app.referrals.placing import models as placements
 from app.referrals.publishing import models as publications
 from app.referrals.shop_credit import models as shop_credits
 from app.surveys import models as surveys

@@ -35,7 +35,8 @@ from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
 from app.platforms import check_sweep
 from app.referrals import expire as rewards
-from app.referrals import figures, place_rewards, settle
+from app.referrals import figures, settle
+from app.referrals.placing import sweep as place_rewards
 from app.referrals.publishing import code_check, upkeep
 from app.referrals.publishing import sweep as publish
 from app.referrals.shop_credit import sweep as shop_credit

@@ -4,7 +4,7 @@ A promoter becomes a referrer with a share code; the shop is to know the code; a
 carries it is a redemption; a redemption that counts has a reward, granted after its hold.
 
 - States and tables: `rules` (of codes, publications, redemptions, rewards), `models` (referrers,
-  codes, redemptions), `reward_models`, `placement_models`, `visit_models`,
+  codes, redemptions), `reward_models`, `visit_models`,
   `figure_models`, `leak_models`, `withheld_models`.
 - A referrer and their code: `issue` (who gets an offer), `code_drafts` and `new_codes` (draw and
   write), `withheld` (who got none, and why), `code_state` (does it work),
@@ -22,9 +22,8 @@ carries it is a redemption; a redemption that counts has a reward, granted after
   change, by `reward_rules` and `amount_rules`. `move_reward` and `take_back` take it, `expire` ends
   it, `erase` takes people out.
 - Spending it: `own_codes` and `own_use` with `own_use_rules` (a code of the owner's), `spend`
-  (credit); the code in a connected shop by `placements`, whose sweep is `place_rewards` with
-  `place_claim`, `place_call`, `place_record` and `placement_rules`; `shop_credit` where a connected
-  shop holds the credit; `reward_notes` in words.
+  (credit). In connected shops: `placing` puts rewards' codes there, `shop_credit` sees to credit
+  that a shop holds; both are packages of their own. `reward_notes` in words.
 - Messages: `announce`, `announce_live`, `templates`; what an offer says everywhere: `offer_texts`.
 - A referrer's own page and what is shared: `routes`, `progress` with `progress_rows`, `sentences`,
   `credit_lines`, `goodwill_shown`, `shown`, `share`, `qr`.

@@ -12,7 +12,7 @@ from app.base.tokens import plain_code
 from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
 from app.referrals.models import Code
-from app.referrals.placements import place_again_of
+from app.referrals.placing.placements import place_again_of
 from app.referrals.publishing.revoke import revoke_publications
 from app.referrals.templates import OFFER
 

@@ -12,7 +12,7 @@ from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.placements import place_again_of
+from app.referrals.placing.placements import place_again_of
 from app.referrals.publishing.locks import lock_publications
 from app.referrals.publishing.models import CodePublication
 from app.referrals.publishing.revoke import revoke_publications

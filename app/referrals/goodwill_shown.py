@@ -7,7 +7,7 @@ from typing import TypedDict
 from sqlalchemy import BindParameter, ScalarSelect, func, select
 
 from app.referrals.models import Code
-from app.referrals.placement_models import RewardPlacement, working_code
+from app.referrals.placing.models import RewardPlacement, working_code
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 

@@ -17,7 +17,7 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
 from app.referrals.models import Code, Referrer
 from app.referrals.new_codes import TRIES
-from app.referrals.placements import add_placements
+from app.referrals.placing.placements import add_placements
 from app.referrals.publishing.models import CodePublication
 from app.referrals.publishing.new_publication import publication_of
 from app.referrals.publishing.shops import find_publishing_shops

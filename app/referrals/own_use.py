@@ -19,7 +19,7 @@ from app.referrals.candidates import CodeOwner
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Referrer
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
-from app.referrals.placements import place_again
+from app.referrals.placing.placements import place_again
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import CodeKind, RefusalReason, RewardStatus

@@ -18,7 +18,7 @@ from app.referrals.code_state import in_home_shop
 from app.referrals.credit_lines import CreditRow, select_credit
 from app.referrals.goodwill_shown import GoodwillRow, select_goodwill
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.placement_models import RewardPlacement, working_code
+from app.referrals.placing.models import RewardPlacement, working_code
 from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import EARNED, CodeKind, PublicationState

@@ -11,7 +11,7 @@ from app.brands.find import is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.programme import RewardKind
 from app.platforms.models import ShopConnection
-from app.referrals.placement_models import RewardPlacement
+from app.referrals.placing.models import RewardPlacement
 from app.referrals.shop_credit.models import ShopCredit
 
 _BY_API = (

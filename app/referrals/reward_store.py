@@ -18,7 +18,7 @@ from app.brands.programme import RewardKind
 from app.ledger.credit import BalanceKey, change_balances
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.placements import place_again
+from app.referrals.placing.placements import place_again
 from app.referrals.reward_models import Reward
 from app.referrals.reward_rules import RewardFacts, lapsed_amount, reward_status
 from app.referrals.shop_credit.holdings import credit_again

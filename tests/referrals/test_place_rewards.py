@@ -35,13 +35,13 @@ from app.referrals.erase import erase_referrals
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
-from app.referrals.place_call import call_platforms
-from app.referrals.place_claim import LEASE, claim
-from app.referrals.place_record import record
-from app.referrals.place_rewards import sweep
-from app.referrals.placement_models import RewardPlacement
-from app.referrals.placement_rules import PlacementInput, wanted_amount
-from app.referrals.placements import place_again_of
+from app.referrals.placing.call import call_platforms
+from app.referrals.placing.claim import LEASE, claim
+from app.referrals.placing.models import RewardPlacement
+from app.referrals.placing.placements import place_again_of
+from app.referrals.placing.record import record
+from app.referrals.placing.rules import PlacementInput, wanted_amount
+from app.referrals.placing.sweep import sweep
 from app.referrals.progress import find_progress
 from app.referrals.publishing.models import CodePublication
 from app.referrals.publishing.revoke import revoke_publications

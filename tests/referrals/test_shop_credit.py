@@ -30,11 +30,12 @@ from app.platforms.calls import open_platform_session
 from app.platforms.connections import remove_connection, save_connection
 from app.platforms.events import DisputeStatus, OrderDisputed
 from app.platforms.models import ShopConnection
-from app.referrals import expire, place_rewards
+from app.referrals import expire
 from app.referrals.erase import erase_referrals
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
+from app.referrals.placing import sweep as place_rewards
 from app.referrals.progress import Progress, find_progress
 from app.referrals.publishing.upkeep import keep_up
 from app.referrals.reward_models import Reward

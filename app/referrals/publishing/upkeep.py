@@ -19,7 +19,7 @@ from app.platforms.models import ShopConnection
 from app.platforms.registry import adapter_of
 from app.referrals.amount_rules import has_amounts
 from app.referrals.models import Code
-from app.referrals.placements import place_existing
+from app.referrals.placing.placements import place_existing
 from app.referrals.publishing.locks import lock_publications
 from app.referrals.publishing.models import (
     PUBLISHING_SWEEPS,

@@ -13,9 +13,9 @@ from app.brands.find import load_brand
 from app.brands.models import Shop
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.models import Code
-from app.referrals.place_call import Placed
-from app.referrals.place_claim import ClaimedReward
-from app.referrals.placement_models import RewardPlacement
+from app.referrals.placing.call import Placed
+from app.referrals.placing.claim import ClaimedReward
+from app.referrals.placing.models import RewardPlacement
 from app.referrals.publishing.locks import lock_publications
 from app.referrals.publishing.models import CodePublication
 from app.referrals.reward_models import Reward

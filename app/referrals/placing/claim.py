@@ -19,8 +19,8 @@ from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
 from app.platforms.reward_codes import RewardCode
 from app.referrals.models import Code, Referrer
-from app.referrals.placement_models import RewardPlacement
-from app.referrals.placement_rules import PlacementInput, wanted_amount
+from app.referrals.placing.models import RewardPlacement
+from app.referrals.placing.rules import PlacementInput, wanted_amount
 from app.referrals.reward_models import Reward
 
 BATCH = 25

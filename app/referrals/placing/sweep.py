@@ -11,10 +11,10 @@ from app.base.context import AppContext
 from app.base.fence import brands_unless_fenced
 from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
-from app.referrals.place_call import call_platforms
-from app.referrals.place_claim import claim
-from app.referrals.place_record import record
-from app.referrals.placement_models import PLACING_SWEEP, RewardPlacement
+from app.referrals.placing.call import call_platforms
+from app.referrals.placing.claim import claim
+from app.referrals.placing.models import PLACING_SWEEP, RewardPlacement
+from app.referrals.placing.record import record
 
 RECORD_SECONDS = 45.0
 """How long an outcome is recorded again where the database is unavailable."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids
 from app.referrals.models import Code
-from app.referrals.placement_models import PLACING_SWEEP, RewardPlacement
+from app.referrals.placing.models import PLACING_SWEEP, RewardPlacement
 from app.referrals.reward_models import Reward
 
 

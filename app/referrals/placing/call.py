@@ -11,7 +11,7 @@ from app.base.errors import Outcome, OutsideError
 from app.base.log import logger
 from app.platforms.calls import call_side_by_side, open_platform_session
 from app.platforms.registry import adapter_of
-from app.referrals.place_claim import ClaimedReward
+from app.referrals.placing.claim import ClaimedReward
 from app.referrals.publishing.rules import wait_after, wait_after_failure
 
 log = logger(__name__)

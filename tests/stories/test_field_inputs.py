@@ -108,10 +108,15 @@ SURVEYS: list[tuple[str, Callable[[Buyer], list[Report]], tuple[str, str | None]
     (
         "an order that the shop brought along from another system is not asked about",
         lambda buyer: [
-            buyer.order("orders/create", processed_at=at(-400), created_at=at(-1), updated_at=at(-1), fulfillment_status="fulfilled"),
-            buyer.order("orders/updated", processed_at=at(-400), created_at=at(-1), updated_at=at(0)),
+            buyer.order("orders/create", processed_at=at(-400), created_at=at(-1), updated_at=at(-1), fulfillment_status="fulfilled", source_name="1354745"),
+            buyer.order("orders/updated", processed_at=at(-400), created_at=at(-1), updated_at=at(0), source_name="1354745"),
         ],
         EXCLUDED,
+    ),
+    (
+        "an order of Shopify's own checkout was not brought along, whatever its times",
+        lambda buyer: [buyer.order("orders/paid", processed_at=at(-400), created_at=at(-1), updated_at=at(-1), source_name="web")],
+        PLANNED,
     ),
     (
         "an order of a till that was offline for a week is",

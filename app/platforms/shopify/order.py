@@ -33,6 +33,8 @@ _PAID_JUST_NOW = frozenset({"orders/create", "orders/paid"})
 TAKEN_OVER_AFTER = timedelta(days=14)
 """Who moves a shop to Shopify enters its orders there with the time at which they were placed. A
 till that was offline, or a marketplace, is later by hours or days."""
+_OF_SHOPIFY = frozenset({"web", "pos", "shopify_draft_order", "iphone", "android"})
+"""Sources that no app may give its orders: nobody has brought along what came by one of them."""
 
 
 def read_order(delivery: RawDelivery, body: Fields) -> list[PlatformEvent]:
@@ -63,7 +65,12 @@ def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
     updated_at = known.moment("updated_at")
     created_at = known.moment("created_at")
     placed_at = known.moment("processed_at") or created_at
-    taken_over = bool(placed_at and created_at and created_at - placed_at > TAKEN_OVER_AFTER)
+    taken_over = bool(
+        placed_at
+        and created_at
+        and created_at - placed_at > TAKEN_OVER_AFTER
+        and known.text("source_name") not in _OF_SHOPIFY
+    )
     # An invoice is paid weeks after it was placed; later deliveries do not show when.
     paid_just_now = delivery.topic in _PAID_JUST_NOW and not taken_over
     total, lines, discounts = present_total(body, currency), kept_lines(known), _discounts(known, currency)

@@ -12,7 +12,7 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.ledger.post import post_entries
 from app.orders.models import Order
-from app.referrals.amount_rules import booked_discount
+from app.referrals.amount_rules import booked_discount, stated_discount
 from app.referrals.book_discounts import discount_entry, is_given_back
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Redemption
@@ -60,11 +60,11 @@ async def amend_discounts(
 
 def _discount_of(tokens: Tokens, redemption: Redemption, order: Order, code: Code) -> int:
     stated = stated_discounts(tokens, redemption.brand_id, order.discount_amounts, [code.code])
-    is_entered = code.code in map(plain_code, order.discount_codes)
+    entered = [plain for each in order.discount_codes if (plain := plain_code(each))]
     return booked_discount(
         code.discount_kind,
         code.discount_value,
-        stated=stated.get(code.code, None if is_entered else 0),
+        stated=stated_discount(code.code, stated, entered, discounted=order.discount_total),
         counts=redemption.status is not RedemptionStatus.refused,
         subtotal=order.subtotal,
         discounted=order.discount_total,

@@ -1,5 +1,6 @@
 """What a code takes off an order, and what is left of a reward after refunds."""
 
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import assert_never
 
@@ -82,6 +83,21 @@ def leaked(
     if kind is DiscountKind.amount and code_currency != currency:
         return discounted
     return min(discounted, amount_off(kind, value, subtotal, currency))
+
+
+def stated_discount(
+    code: str, stated: Mapping[str, int], entered: Collection[str], *, discounted: int
+) -> int | None:
+    """What the shop states that a code took off, in minor units; None where its terms say it.
+
+    A friend who came by the link alone entered no code: it took nothing off where nothing was taken
+    off at all, or where another code did. Codes are in comparable form.
+    """
+    if code in stated:
+        return stated[code]
+    if code in entered or (discounted > 0 and not entered):
+        return None
+    return 0
 
 
 def booked_discount(

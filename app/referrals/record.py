@@ -17,7 +17,7 @@ from app.brands.programme import RewardKind
 from app.brands.terms import Terms
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.amount_rules import booked_discount
+from app.referrals.amount_rules import booked_discount, stated_discount
 from app.referrals.candidates import RedemptionCandidate, RedemptionContext, RedemptionDecision, counts_at
 from app.referrals.code_uses import take_uses
 from app.referrals.models import Redemption
@@ -178,8 +178,9 @@ def amount_off_of(decision: RedemptionDecision) -> int:
     return booked_discount(
         code.discount_kind,
         code.discount_value,
-        # Whose friend came by the link alone, that code took nothing off.
-        stated=candidate.stated_discounts.get(code.code, None if code.code in candidate.entered else 0),
+        stated=stated_discount(
+            code.code, candidate.stated_discounts, candidate.entered, discounted=candidate.discounted
+        ),
         counts=decision.reason is None,
         subtotal=candidate.subtotal,
         discounted=candidate.discounted,

@@ -91,6 +91,8 @@ async def test_share_link_counts_where_no_code_does(context: AppContext, brand: 
         slug = await session.scalar(select(Referrer.slug).where(Referrer.id == second.referrer_id))
     by_link = await friend_orders(context, brand, shop, "SUMMER", referral=slug.upper())
     assert (by_link.code_id, by_link.amount_off) == (second.id, 0), "the code took nothing off"
+    at_once = await friend_orders(context, brand, shop, "", referral=slug)
+    assert (at_once.code_id, at_once.amount_off) == (second.id, 800), "the link itself took it off"
     both = await friend_orders(context, brand, shop, first.code, referral=slug)
     assert (both.code_id, both.amount_off) == (first.id, 800)
 

@@ -3,8 +3,9 @@
 - A request: `routes` has the endpoints, `verify` checks the signature, `inbox` commits in groups by
   `store`. What the API shows: `schemas`.
 - Processing: `process` is the sweep, and the order of all steps. It reads by `claim`, parses by
-  `parse`, finds the faulty delivery by `isolate` and names why by `failures`; `links` remembers
-  whom a delivery names, `data_requests` who asks for their data. States and grouping: `rules`;
+  `parse`, leaves out what says nothing of an unknown order by `unknown_orders`, finds the faulty
+  delivery by `isolate` and names why by `failures`; `links` remembers whom a delivery names,
+  `data_requests` who asks for their data. States and grouping: `rules`;
   tables: `models`, `backfill_models`.
 - Content that must be fetched first: `fetch` with `fetch_store`.
 - Orders that no webhook brought: `backfill` applies them. Of files: `import_orders` (batches),

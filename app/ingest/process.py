@@ -39,6 +39,7 @@ from app.ingest.rules import (
 )
 from app.ingest.store import SWEEP_NAME
 from app.ingest.strip_erased import without_erased
+from app.ingest.unknown_orders import ignore_unknown
 from app.orders.facts import record_facts, store_facts
 from app.orders.record import record_orders
 from app.orders.refunds import drop_deleted_refunds
@@ -246,6 +247,7 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
         compares = any(PARSERS[each.source].compares_account for each in waiting)
         accounts = await load_accounts(session, brand_id) if compares else {}
         parsed = parse_deliveries(waiting, batch.shops, accounts)
+        await ignore_unknown(session, brand_id, parsed)
         results = await process_isolated(session, parsed.events, lambda events: process_events(batch, events))
         results |= parsed.results
         results |= await request_fetches(session, brand_id, parsed.fetches, now=now)

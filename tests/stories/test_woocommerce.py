@@ -233,6 +233,21 @@ async def test_refund_that_was_deleted_counts_no_more(story):
     assert survey["status"] == "planned"
 
 
+async def test_order_that_is_first_heard_of_as_on_hold_or_called_off_is_nothing_yet(story):
+    await send(
+        story,
+        order(1, -4, "failed"),
+        order(2, -4, "on-hold"),
+        order(3, -4, "cancelled", date_paid_gmt=None),
+    )
+    assert [each["status"] for each in await story.api("/deliveries")] == ["ignored"] * 3
+    assert await story.api("/orders") == []
+    # The second card was taken within the second.
+    await send(story, order(1, -4, "processing"))
+    (found,) = await story.api("/orders")
+    assert (found["number"], found["status"]) == ("W1", "paid")
+
+
 @pytest.mark.parametrize("status", ["cancelled", "refunded"])
 async def test_order_that_is_called_off_is_not_surveyed(story, status):
     await send(story, order(1, -4, "processing"), order(1, -2, status), order(1, -3, "completed"))

@@ -13,6 +13,7 @@ from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.checkout.parse import Rollback
 from app.orders.facts import record_facts
+from app.orders.facts_rules import ROLLED_BACK
 from app.orders.models import Order
 from app.orders.record import lock_order_by_id
 from app.platforms.events import OrderRefunded
@@ -65,6 +66,6 @@ async def _refund(
         raise AppError("bad_amount", f"Only {remaining} {order.currency} of the order are left to roll back.")
     shop = (await load_shops(session, brand.id))[order.shop_id]
     decimal = money.to_decimal(minor, order.currency)
-    fact = OrderRefunded(order.external_id, f"rollback:{key}", decimal, now)
+    fact = OrderRefunded(order.external_id, f"{ROLLED_BACK}{key}", decimal, now)
     await record_facts(session, brand, shop, [fact])
     await fold_order_facts(session, brand, [order.id], now=now)

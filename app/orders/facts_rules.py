@@ -28,6 +28,8 @@ class FactKind(StrEnum):
 
 REVOCABLE = "revocable"
 """The key of a cancellation, or of a doubt about the payment, that the shop may take back."""
+ROLLED_BACK = "rollback:"
+"""How the key of a refund begins that was recorded here, so that no shop knows it."""
 
 
 @quick

@@ -11,7 +11,7 @@ from app.base.batch import constant, in_bound_texts, in_ids
 from app.base.prepared import Prepared
 from app.brands.models import Brand, Shop
 from app.orders.facts import Facts, fold_orders, write_facts
-from app.orders.facts_rules import FactKind, ReportedFact
+from app.orders.facts_rules import ROLLED_BACK, FactKind, ReportedFact
 from app.orders.models import Order, OrderFact
 from app.orders.rules import external_order_id
 from app.platforms.events import OrderPaid
@@ -91,6 +91,7 @@ _KNOWN = Prepared(
         in_bound_texts(OrderFact.order_external_id, "named"),
         or_(*(OrderFact.kind == constant(each, OrderFact.kind.type) for each in _ABOUT_REFUNDS)),
         OrderFact.key != constant("", OrderFact.key.type),
+        ~OrderFact.key.startswith(ROLLED_BACK),
     ),
     lambda *values: values,
 )

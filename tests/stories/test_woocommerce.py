@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from app.admin.keys import add_key
 from app.admin.rules import Scope
+from app.base import clock
 from app.base.actor import cli_actor
 from app.brands.add import add_shop
 from app.brands.rules import Platform
@@ -468,6 +469,19 @@ async def test_payment_that_is_doubted_holds_the_reward_and_one_that_was_taken_b
         assert await happened(story, days + 1) == {"W9": (redemption, reason)}
         (found,) = await story.api("/rewards")
         assert (found["status"], found["frozen"]) == (reward, frozen)
+
+
+async def test_refund_that_was_rolled_back_here_is_none_that_the_shop_has_deleted(story):
+    code = await promoters_code(story)
+    await happened(story, 6, friends_order(9, 5.5, "processing", code, 1))
+    (redemption,) = await story.api("/redemptions")
+    address = f"/redemptions/{redemption['id']}/rollback"
+    response = await story.post_api(address, {"amount": "8.00", "reason": "It was torn."})
+    assert response.status_code == 200, response.text
+    tomorrow = (clock.now() - NOW) / timedelta(days=1) + 1
+    await happened(story, 6, friends_order(9, tomorrow, "completed", code, 1))
+    refunded = {each["number"]: each["refunded"] for each in await story.api("/orders")}
+    assert refunded["W9"] == "8.00"
 
 
 async def test_friend_whose_parcel_came_back_may_use_the_code_again(story):

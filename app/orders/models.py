@@ -64,7 +64,8 @@ class Order(Base):
     discount_codes: Mapped[list[str]]
     """As the shop wrote them, in the order of the shop."""
     discount_amounts: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
-    """What codes took off as the shop states it, by `discount_key` of the code."""
+    """What codes took off as the shop states it, by `discount_key` of the code; what is gone of one
+    that is worth an amount, where that is another, by `spent_key`."""
     referral: Mapped[str | None]
     """The share slug the friend came with."""
     source: Mapped[str | None]

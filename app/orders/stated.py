@@ -14,7 +14,7 @@ from app.customers.places import country_code
 from app.customers.relays import is_relay
 from app.orders.rules import comparable_address, external_order_id
 from app.orders.version_rules import OrderVersion, StatedOrder, stated, version_of
-from app.platforms.events import Item, OrderPaid
+from app.platforms.events import CodeDiscount, Item, OrderPaid
 
 if TYPE_CHECKING:
     from app.orders.models import StoredItem
@@ -39,9 +39,7 @@ def _read_version(tokens: Tokens, brand_id: int, shop_id: UUID, paid: OrderPaid)
         "shipping_total": paid.shipping_total,
         "refunded_wholly": paid.refunded_wholly,
         "discount_codes": _texts(paid.discount_codes),
-        "discount_amounts": {
-            discount_key(tokens, brand_id, each.code): each.amount for each in paid.discounts
-        },
+        "discount_amounts": _discount_amounts(tokens, brand_id, paid.discounts),
         "referral": one_line_or_none(paid.referral),
         "source": one_line_or_none(paid.source),
         "tags": _texts(paid.tags),
@@ -58,6 +56,21 @@ def _read_version(tokens: Tokens, brand_id: int, shop_id: UUID, paid: OrderPaid)
         "stood_at": paid.stood_at,
     }
     return version_of(paid.version_at or paid.placed_at, paid.placed_at, values)
+
+
+def _discount_amounts(tokens: Tokens, brand_id: int, discounts: Iterable[CodeDiscount]) -> dict[str, int]:
+    amounts = {}
+    for each in discounts:
+        key = discount_key(tokens, brand_id, each.code)
+        amounts[key] = each.amount
+        if each.spent is not None:
+            amounts[spent_key(key)] = each.spent
+    return amounts
+
+
+def spent_key(key: str) -> str:
+    """Names `CodeDiscount.spent` in `Order.discount_amounts`, beside the code's `discount_key`."""
+    return f"{key}/spent"
 
 
 def buyer_key(tokens: Tokens, shop_id: UUID, external_id: str | None) -> bytes | None:

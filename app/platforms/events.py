@@ -36,6 +36,10 @@ class CodeDiscount:
 
     code: str
     amount: int
+    """What the buyer paid less, taxes included."""
+    spent: int | None = None
+    """What is gone of a code that is worth an amount, where that is another one: the shop's prices,
+    off which it is taken, are without taxes."""
 
 
 def address_parts(parts: Sequence[str | None]) -> tuple[str, ...]:

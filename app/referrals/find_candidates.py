@@ -14,7 +14,7 @@ from app.brands.models import Shop
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.orders.rules import OrderMoney
-from app.orders.stated import discount_key
+from app.orders.stated import discount_key, spent_key
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.rules import REDECIDED, CodeKind
@@ -161,6 +161,16 @@ def stated_discounts(
         return {}
     keys = {code: discount_key(tokens, brand_id, code) for code in codes}
     return {code: amounts[key] for code, key in keys.items() if key in amounts}
+
+
+def stated_spending(
+    tokens: Tokens, brand_id: int, amounts: Mapping[str, int] | None, code: str
+) -> int | None:
+    """What an order's `discount_amounts` state is gone of this code's own amount; None: nothing."""
+    if not amounts:
+        return None
+    key = discount_key(tokens, brand_id, code)
+    return amounts.get(spent_key(key), amounts.get(key))
 
 
 async def find_codes(

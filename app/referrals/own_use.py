@@ -16,7 +16,7 @@ from app.brands.models import Brand
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals.candidates import CodeOwner
-from app.referrals.find_candidates import stated_discounts
+from app.referrals.find_candidates import stated_spending
 from app.referrals.models import Code, Referrer
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
 from app.referrals.placing.placements import place_again
@@ -116,7 +116,7 @@ async def use_own_codes(
                 continue
             order = orders[order_id]
             if _why_not(own, order) is None:
-                stated = stated_discounts(tokens, brand.id, order.discount_amounts, [code]).get(code)
+                stated = stated_spending(tokens, brand.id, order.discount_amounts, code)
                 used[own.reward.id] = _used(own.reward, order, stated, now=now)
     await _store(session, brand, list(used.values()), uses=1, now=now)
     others = {each: [code for code in codes if code not in known] for each, codes in entered.items()}

@@ -80,11 +80,11 @@ class Coupons:
         )
         return order["id"], one.code, int(Decimal(order["discount_total"]) * 100)
 
-    async def report(self, code: str, taken: int) -> UUID:
+    async def report(self, code: str, taken: int, spent: int | None = None) -> UUID:
         """The order arrives at Tenfold."""
         order_id = await orders.make_order(
             *(self.context, self.brand, self.shop, self.owner, code),
-            discounts=(CodeDiscount(code, taken),),
+            discounts=(CodeDiscount(code, taken, spent),),
             placed_at=GRANTED,
         )
         await self.fold(order_id)
@@ -142,7 +142,8 @@ async def test_coupon_is_spent_in_parts_and_the_rest_stays_on_it(coupons):
     with pytest.raises(CartRefusal):
         coupons.buy("4.00")
 
-    order_id = await coupons.report(code, taken)
+    # The shop's prices are without tax, so the buyer pays 0.76 less besides.
+    order_id = await coupons.report(code, taken + 76, spent=taken)
     for _ in range(2):
         await coupons.fold(order_id)
     assert await coupons.used() == [400, 0]

@@ -70,8 +70,8 @@ def _item(line: PricedLine, currency: str) -> Item:
 def codes_and_discounts(order: Fields, currency: str) -> tuple[tuple[str, ...], tuple[CodeDiscount, ...]]:
     """The codes of the order, in lower case as WooCommerce has them, and what each took off.
 
-    A coupon's amount is taken off prices as the shop enters them: its discount, with the tax that
-    it saved where prices include that. So it is what is gone of a coupon of credit.
+    That is its discount and the tax that it saved. A coupon's own amount is taken off prices as the
+    shop enters them, so where these are without tax its discount alone is gone of it.
     """
     codes, discounts = [], []
     has_tax_in_prices = order.values.get("prices_include_tax") is not False
@@ -79,11 +79,8 @@ def codes_and_discounts(order: Fields, currency: str) -> tuple[tuple[str, ...], 
         code = line.text("code", limit=100)
         if code is not None:
             codes.append(code)
-            off = (
-                taxed(line, "discount", "discount_tax")
-                if has_tax_in_prices
-                else line.signed_decimal("discount")
-            )
-            amount = in_minor(off, currency)
-            discounts += [] if amount is None else [CodeDiscount(code, amount)]
+            amount = in_minor(taxed(line, "discount", "discount_tax"), currency)
+            net = None if has_tax_in_prices else in_minor(line.signed_decimal("discount"), currency)
+            if amount is not None:
+                discounts.append(CodeDiscount(code, amount, None if net == amount else net))
     return tuple(codes), tuple(discounts)

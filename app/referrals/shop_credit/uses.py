@@ -17,7 +17,7 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.orders.models import Order
-from app.referrals.find_candidates import stated_discounts
+from app.referrals.find_candidates import stated_spending
 from app.referrals.reward_models import Reward
 from app.referrals.shop_credit.book import book_difference
 from app.referrals.shop_credit.models import HOLDING_SWEEP, ShopCredit, ShopCreditUse
@@ -154,7 +154,7 @@ def _amount(tokens: Tokens, brand_id: int, use: _Use) -> int:
         return 0
     if code not in {plain_code(each) for each in order.discount_codes}:
         return 0
-    stated = stated_discounts(tokens, brand_id, order.discount_amounts, [code]).get(code)
+    stated = stated_spending(tokens, brand_id, order.discount_amounts, code)
     return int(min(order.subtotal, use.credit.held)) if stated is None else stated
 
 

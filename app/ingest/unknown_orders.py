@@ -11,7 +11,7 @@ from app.ingest.parse import ParsedBatch
 from app.ingest.rules import NOTHING_USED, DeliveryStatus, ParsedEvent, ProcessingResult
 from app.orders.models import Order
 from app.orders.rules import external_order_id
-from app.platforms.events import OrderCancelled, OrderDisputed, OrderPaid
+from app.platforms.events import OrderCancelled, OrderDisputed, OrderPaid, PlatformEvent
 
 _Key = tuple[UUID, str]
 """The shop and the order's external id."""
@@ -20,8 +20,8 @@ _Key = tuple[UUID, str]
 async def ignore_unknown(session: AsyncSession, brand_id: int, parsed: ParsedBatch) -> None:
     """Ignore what may be taken back about orders that are unknown when it arrives.
 
-    A card that was declined, say, or an order that nobody paid: whatever comes of it is reported
-    as an order then.
+    A card that was declined, say: whatever comes of it is reported as an order then. What was
+    cancelled is kept, since the order may be reported after it.
     """
     wanted = {_key(each[0]) for each in parsed.events if _may_be_nothing(each)}
     if not wanted:
@@ -46,9 +46,15 @@ async def ignore_unknown(session: AsyncSession, brand_id: int, parsed: ParsedBat
 
 
 def _may_be_nothing(events: Sequence[ParsedEvent]) -> bool:
-    return all(
-        isinstance(each.event, OrderCancelled | OrderDisputed) and each.event.revocable for each in events
-    )
+    return all(_is_tentative(each.event) for each in events)
+
+
+def _is_tentative(event: PlatformEvent) -> bool:
+    match event:
+        case OrderCancelled(tentative=is_tentative) | OrderDisputed(revocable=is_tentative):
+            return is_tentative
+        case _:
+            return False
 
 
 def _key(event: ParsedEvent) -> _Key:

@@ -166,6 +166,9 @@ class OrderCancelled:
     at: datetime
     revocable: bool = False
     """Whether it stands again once an `OrderPaid.stood_at` is later than `at`."""
+    tentative: bool = False
+    """Whether it says nothing of an order that nobody knows yet: a payment that failed is tried
+    again."""
 
 
 @quick

@@ -43,7 +43,7 @@ async def pay_rewards(
 ) -> Payment:
     """Decide where credit is to be spent, and make codes; `expires` is when, by reward.
 
-    A reward of credit that nobody could spend becomes one of kind `code` (`hold_rewards`).
+    A reward of credit that nobody could spend becomes one of kind `code`.
     """
     by_credit = [each for each in rewards if each.reward.kind is RewardKind.credit]
     held = await hold_rewards(session, brand, by_credit, shops, now=now)

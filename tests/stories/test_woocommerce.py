@@ -234,19 +234,23 @@ async def test_refund_that_was_deleted_counts_no_more(story):
     assert survey["status"] == "planned"
 
 
-async def test_order_that_is_first_heard_of_as_on_hold_or_called_off_is_nothing_yet(story):
-    await send(
-        story,
-        order(1, -4, "failed"),
-        order(2, -4, "on-hold"),
-        order(3, -4, "cancelled", date_paid_gmt=None),
-    )
-    assert [each["status"] for each in await story.api("/deliveries")] == ["ignored"] * 3
+async def test_order_that_is_first_heard_of_as_on_hold_or_failed_is_nothing_yet(story):
+    await send(story, order(1, -4, "failed"), order(2, -4, "on-hold"))
+    assert [each["status"] for each in await story.api("/deliveries")] == ["ignored"] * 2
     assert await story.api("/orders") == []
     # The second card was taken within the second.
     await send(story, order(1, -4, "processing"))
     (found,) = await story.api("/orders")
     assert (found["number"], found["status"]) == ("W1", "paid")
+
+
+async def test_order_to_be_paid_on_delivery_is_cancelled_though_that_is_heard_of_first(story):
+    unpaid = {"date_paid_gmt": None, "payment_method": "cod"}
+    await send(story, order(1, -4, "cancelled", **unpaid))
+    assert await story.api("/orders") == []
+    await send(story, order(1, -5, "processing", **unpaid))
+    (found,) = await story.api("/orders")
+    assert found["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("status", ["cancelled", "refunded"])

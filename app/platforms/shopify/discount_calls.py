@@ -14,19 +14,23 @@ from app.platforms.shopify.responses import user_errors
 
 Given = Mapping[str, Any]
 """A `DiscountCodeBasicInput`."""
+Payload = Any
+"""What Shopify replied to a mutation, unread: `user_errors` and the caller look into it."""
 
 
-async def create_discount(client: ShopifyClient, given: Given) -> Any:
+async def create_discount(client: ShopifyClient, given: Given) -> Payload:
     """The payload of `discountCodeBasicCreate`. Raises `OutsideError`."""
     return await _run(client, CREATE_DISCOUNT, "discountCodeBasicCreate", given, {})
 
 
-async def update_discount(client: ShopifyClient, discount_id: str | None, given: Given) -> Any:
+async def update_discount(client: ShopifyClient, discount_id: str | None, given: Given) -> Payload:
     """The payload of `discountCodeBasicUpdate`. Raises `OutsideError`."""
     return await _run(client, UPDATE_DISCOUNT, "discountCodeBasicUpdate", given, {"id": discount_id})
 
 
-async def _run(client: ShopifyClient, document: Document, root: str, given: Given, others: Variables) -> Any:
+async def _run(
+    client: ShopifyClient, document: Document, root: str, given: Given, others: Variables
+) -> Payload:
     if sells_subscriptions(await client.run(SELLS_SUBSCRIPTIONS)):
         data = await client.run(document, {**others, "discount": _with_subscriptions(given)})
         payload = data.get(root)

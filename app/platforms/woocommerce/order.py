@@ -94,7 +94,7 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
     events += _refunds(known, order_id, changed_at)
     if status in _CALLED_OFF:
         # What nobody paid in time, or by a card that was declined, a later payment takes up again.
-        events.append(OrderCancelled(order_id, changed_at, revocable=True))
+        events.append(OrderCancelled(order_id, changed_at, revocable=True, tentative=status == _FAILED))
     return events
 
 

@@ -15,7 +15,7 @@ PLACING_SWEEP = "reward-placements"
 class RewardPlacement(Base):
     """A reward's code in the one shop where its owner spends it.
 
-    What the shop must have follows from the reward (`placement_rules.wanted_amount`); the row says
+    What the shop must have follows from the reward (`rules.wanted_amount`); the row says
     what it has. So a step is never made twice: the code is its key in the shop.
     """
 
